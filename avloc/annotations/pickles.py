@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.files import regular
+from avloc.files import regular, why
+from avloc.naming import printable
+
+
+class NotPlain(Exception):
+    """Why a pickle is not read, in one line."""
+
+
+class _Refused(pickle.UnpicklingError):
+    """A part of a pickle that is not a plain value."""
 
 
 class _Kind:
@@ -30,7 +39,7 @@ class _Kind:
     def dtype(self) -> np.dtype:
         kind = np.dtype(self.code)
         if kind.kind not in "USfiub":
-            raise pickle.UnpicklingError(f"an array of type {self.code!r}")
+            raise _Refused(f"an array of type {self.code!r}")
         return kind.newbyteorder(self.order if self.order in "<>=" else "=")  # type: ignore[arg-type]
 
 
@@ -42,7 +51,7 @@ class _Array:
     def __setstate__(self, state: tuple) -> None:
         _, shape, kind, columns_first, content = state
         if not isinstance(kind, _Kind) or not isinstance(content, bytes | str):
-            raise pickle.UnpicklingError("an array of objects")
+            raise _Refused("an array of objects")
         raw = content.encode("latin1") if isinstance(content, str) else content
         self.value = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if columns_first else "C").copy()
 
@@ -50,7 +59,7 @@ class _Array:
 def _scalar(kind: Any, content: Any) -> Any:
     """One number of an array, pickled as numpy.float64(1)."""
     if not isinstance(kind, _Kind) or not isinstance(content, bytes):
-        raise pickle.UnpicklingError("a number of an unknown type")
+        raise _Refused("a number of an unknown type")
     return np.frombuffer(content, kind.dtype)[0].item()
 
 
@@ -89,19 +98,32 @@ class _Inert(pickle._Unpickler):
             return _Array
         if (module, name) == ("numpy", "dtype"):
             return _Kind
-        raise pickle.UnpicklingError(f"the name {module}.{name}")
+        raise _Refused(f"the name {module}.{name}")
 
     def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError(f"a persistent id {pid!r}")
+        raise _Refused(f"a persistent id {pid!r}")
 
 
 def read_plain_pickle(path: Path) -> Any:
     """The value in a pickle of plain values; DataError if it needs anything else. Nothing in it is executed."""
     try:
-        return _plain(_Inert(io.BytesIO(regular(path).read_bytes()), encoding="latin1").load(), {})
-    except Exception as error:  # a hostile pickle can raise anything while it is parsed
-        what = repr(str(error) or type(error).__name__)[1:-1]
-        raise DataError(f"{path}: refused, it contains {what}; expected plain values and arrays") from None
+        return plain_pickle(regular(path).read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected a pickle of plain values and arrays") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+    except NotPlain as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def plain_pickle(content: bytes) -> Any:
+    """The value in a pickle of plain values; NotPlain if it needs anything else, or is no complete pickle."""
+    try:
+        return _plain(_Inert(io.BytesIO(content), encoding="latin1").load(), {})
+    except _Refused as error:
+        raise NotPlain(f"refused, it contains {printable(error)}; expected plain values and arrays") from None
+    except Exception:  # a damaged or hostile pickle can raise anything while it is parsed
+        raise NotPlain("not a pickle, or a damaged one; expected plain values and arrays") from None
 
 
 def _plain(value: Any, known: dict[int, Any]) -> Any:

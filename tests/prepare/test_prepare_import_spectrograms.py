@@ -20,6 +20,7 @@ from avloc.data.views import LogMel
 from avloc.errors import DataError
 from avloc.methods.coarse_to_fine.stage_one import SOUND
 from avloc.methods.dsol.stage_one import StageOne
+from avloc.prepare.parts.id_lists import read_lists
 from tests.commands import printed, refused
 
 STEMS = ["abcdefghijk_0_1000", "-bcdefghijk_0_1000", "_bcdefghijk_0_1000"]
@@ -182,6 +183,7 @@ def test_sound_files_are_taken_where_all_videos_have_them(tmp_path, caplog):
         (Trap(), "refused pickle"),
         (np.array([{}], object), "refused pickle"),
         (b"no pickle", "refused pickle"),
+        (pickle.dumps(np.zeros((201, 64), np.float32))[:-9], "refused pickle"),
         ([1.0, 2.0], "no spectrogram"),
         (np.zeros((51, 64), np.float32), "no spectrogram"),
         (np.zeros((201, 64), np.int16), "no spectrogram"),
@@ -212,6 +214,31 @@ def test_what_is_missing_of_a_video_is_counted(tmp_path):
     folder.write_text("no folder")
     found = avloc.prepare_import(root, "dsol", tmp_path / "s", lists(root), size=32, jobs=0)
     assert found.reasons == {"missing frame": 2, "too short": 1} and found.splits == {"train": 2, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "cannot be read (No such file or directory); expected a pickled list of ids"),
+        (
+            b"abc\ndef\n",
+            "not a pickle, or a damaged one; expected plain values and arrays; write its ids into a text file",
+        ),
+        (pickle.dumps(["abc", "def"])[:-4], "not a pickle, or a damaged one"),
+        (b"", "not a pickle, or a damaged one"),
+        ([Path("abc")], "refused, it contains the name pathlib."),
+        (np.array(["abc"], object), "refused, it contains an array of objects; expected plain values and arrays"),
+        ({"abc"}, "expected a list of ids; found set"),
+        (["abc", None], "expected a list of ids, which are text; found None in it"),
+        (["abc", b"def"], "expected a list of ids, which are text; found b'def' in it"),
+    ],
+)
+def test_why_a_pickled_list_is_not_read_is_said(tmp_path, content, expected):
+    if content is not None:
+        put(tmp_path / "ids.pkl", content)
+    with pytest.raises(DataError) as error:
+        read_lists([f"train={tmp_path / 'ids.pkl'}"])
+    assert f"{tmp_path / 'ids.pkl'}: {expected}" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_pickled_lists_and_labels_of_audioset(tmp_path):

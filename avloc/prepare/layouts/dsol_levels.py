@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.pickles import NotPlain, plain_pickle
 from avloc.data.spectrograms import Spectrograms
-from avloc.errors import DataError
+from avloc.files import regular
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 
 RATE = 16_000
@@ -24,9 +24,9 @@ def read_levels(root: Path, name: str) -> NDArray[np.float32]:
     path, expected = root / name, (HELD.times, HELD.bands)
     refuse_unreadable(path, "missing sound")
     try:
-        found = read_plain_pickle(path)
-    except DataError as error:
-        raise MediaError(name, "refused pickle", str(error).partition(": ")[2]) from None
+        found = plain_pickle(regular(path).read_bytes())
+    except NotPlain as error:
+        raise MediaError(name, "refused pickle", str(error)) from None
     if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.shape != expected:
         what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
         raise MediaError(name, "no spectrogram", f"found {what}; expected float {expected}")

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avloc.annotations.files import id_list
-from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.pickles import NotPlain, plain_pickle
 from avloc.annotations.vggsounder import is_sounder
 from avloc.errors import DataError
-from avloc.naming import first_double, some, utf8_name, words
+from avloc.files import regular, why
+from avloc.naming import first_double, shortened, some, utf8_name, words
 from avloc.prepare.parts.items import Entry
 
 
@@ -31,9 +32,17 @@ def list_names(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
 
 def _pickled_ids(path: Path) -> list[str]:
     """A pickled list of ids, as in DSOL's AudioSet-instrument."""
-    found = read_plain_pickle(path)
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+    try:
+        found = plain_pickle(regular(path).read_bytes())
+    except NotPlain as error:
+        raise DataError(f"{path}: {error}; write its ids into a text file, one per line") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected a pickled list of ids") from None
+    if not isinstance(found, list):
         raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")
+    strange = [name for name in found if not isinstance(name, str)]
+    if strange:
+        raise DataError(f"{path}: expected a list of ids, which are text; found {shortened(strange[0])} in it")
     double = first_double(found)
     if double is not None:
         raise DataError(f"{path}: duplicate id {double!r}; expected each id once")
