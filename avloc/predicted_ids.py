@@ -8,7 +8,7 @@ import numpy as np
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.joins import match
+from avloc.joins import NOT, Index, match
 from avloc.leftovers import joined, told
 from avloc.naming import brief
 from avloc.predictions import Predictions
@@ -21,17 +21,21 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
     """A benchmark of mixed clips needs two maps per row: those of the clips ID+PARTNER/0 and /1, as in a store.
 
     A row with a missing clip has no prediction. If there are pairs, other ids are left out with a note, and so are arrays
-    beside the maps, which are of single clips; without pairs nothing is changed.
+    beside the maps, which are of single clips; without pairs nothing is changed. Clips with another partner than the list
+    gives them keep the id ID+PARTNER, which matches no clip.
     """
     found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
     if not truth.mixed or not any(found) or (given.sized is None and given.maps.shape[1] != 1):
         return given
     if given.sized is not None:
         raise DataError("the maps of mixed clips have different sizes; write all of them at the same size")
+    pairs = list(dict.fromkeys((parts[1], parts[2]) for parts in found if parts is not None))
+    strange = _not_listed(pairs, truth)
+    row_of = {pair: "+".join(pair) if pair in strange else pair[0] for pair in pairs}
     places: dict[str, dict[str, int]] = {}
     for number, parts in enumerate(found):
         if parts is not None:
-            pair = places.setdefault(parts[1], {})
+            pair = places.setdefault(row_of[parts[1], parts[2]], {})
             if pair.setdefault(parts[3], number) != number:
                 double = f"{brief(given.ids[pair[parts[3]]])} and {brief(given.ids[number])}"
                 raise DataError(f"predictions: {double} are of one row; expected one partner for each clip")
@@ -46,6 +50,22 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
     if unused:
         log.warning("%s are of single clips, so they are not used for mixed ones", ", ".join(unused))
     return Predictions(list(whole), given.maps[rows, 0], attributes=given.attributes)
+
+
+def _not_listed(pairs: list[tuple[str, str]], truth: Truth) -> set[tuple[str, str]]:
+    """Pairs of clips whose partner is not the one of the list, which are logged; none if the partners are unknown."""
+    if truth.partner_ids is None:
+        return set()
+    partner = dict(zip(truth.written, truth.partner_ids, strict=True))
+    own = match([clip for clip, _ in pairs], partner, alone=False).pairs
+    wrong = [(clip, name) for clip, name in pairs if clip in own and Index([partner[own[clip]]]).find(name)[0] == NOT]
+    if wrong:
+        clip, name = wrong[0]
+        log.warning(
+            "%d predicted pairs are not in the list, such as %s; the list mixes %s with %s",
+            len(wrong), brief(f"{clip}+{name}"), brief(clip), brief(partner[own[clip]]),
+        )  # fmt: skip
+    return set(wrong)
 
 
 def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, strict: bool) -> Predictions:

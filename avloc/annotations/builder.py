@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.truth import Truth, box_warnings
+from avloc.annotations.box_faults import box_warnings
+from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.naming import brief, some

@@ -97,7 +97,9 @@ def _read(files: Files, name: str, table: str) -> Truth:
         samples = [row[0], row[2]] if len(row) >= 4 else [row[0]]
         build.clip(row[0], row[0], row[1])
         parts.append(np.stack([masks[found.pairs[sample]] for sample in samples]))
-    return build.truth(masks=np.stack(parts), mixed=len(parts[0]) > 1)
+    mixed = len(parts[0]) > 1
+    partners = [row[2] for row in rows] if mixed else None
+    return build.truth(masks=np.stack(parts), mixed=mixed, partner_ids=partners)
 
 
 def _bring(path: Path) -> NDArray[np.bool_]:

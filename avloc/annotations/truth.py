@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.annotations.box_faults import box_warnings, is_box
 from avloc.errors import DataError
 from avloc.given_arrays import rows_of
 from avloc.naming import brief, first_double
@@ -70,6 +70,8 @@ class Truth:
     mixed: bool = False
     #: the same clips with the boxes of their partners' rows, where clips are mixed by a list of pairs
     partners: "Truth | None" = None
+    #: (N,) the id of the clip that each is mixed with, if a list pairs them
+    partner_ids: list[str] | None = None
     #: (N,) the ids with all their folders, if the file has more folders than needed to distinguish the clips
     long_ids: list[str] | None = None
     #: ids of the list that the annotation does not have
@@ -124,7 +126,7 @@ class Truth:
             raise DataError(f"truth: boxes of type {type(boxes).__name__}; expected {{id: [[x1, y1, x2, y2], ...]}}")
         every = [rows_of(own, f"truth: clip {brief(str(name))!r}: boxes") for name, own in boxes.items()]
         rows = [(number, box) for number, own in enumerate(every) for box in own]
-        wrong = next((row for row in rows if not _is_box(row[1])), None)
+        wrong = next((row for row in rows if not is_box(row[1])), None)
         if wrong is not None:
             where = f"truth: clip {brief(list(boxes)[wrong[0]])!r}"
             raise DataError(f"{where}: box {brief(repr(wrong[1]))}; expected x1, y1, x2, y2, fractions of the frame")
@@ -197,6 +199,7 @@ class Truth:
             self,
             ids=[self.ids[clip] for clip in clips],
             videos=[self.videos[clip] for clip in clips],
+            partner_ids=None if self.partner_ids is None else [self.partner_ids[clip] for clip in clips],
             long_ids=None if self.long_ids is None else [self.long_ids[clip] for clip in clips],
             boxes=self.boxes[kept],
             box_clip=place[self.box_clip[kept]],
@@ -221,29 +224,5 @@ class Truth:
         )
 
 
-def _is_box(box: object) -> bool:
-    """Whether a box is four numbers, near corner first, within twice the frame: farther out, they are pixels."""
-    numbers = list(box) if isinstance(box, Sequence | np.ndarray) else []
-    if len(numbers) != 4 or not all(isinstance(one, Real) and not isinstance(one, bool) for one in numbers):
-        return False
-    x1, y1, x2, y2 = map(float, numbers)
-    return -1 <= x1 <= x2 <= 2 and -1 <= y1 <= y2 <= 2
-
-
 def _rank(seen: dict[int, int], label: int) -> int:
     return seen.setdefault(label, len(seen))
-
-
-def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
-    """The number of boxes that are invalid, beyond the frame, or without area."""
-    with np.errstate(invalid="ignore"):
-        broken = (~np.isfinite(boxes) | (np.abs(boxes) > 100)).any(axis=1)
-        outside = ~broken & ((boxes < -1e-6) | (boxes > 1 + 1e-6)).any(axis=1)
-        held = np.clip(np.nan_to_num(boxes), 0, 1)
-        empty = ~broken & ((held[:, 2] <= held[:, 0]) | (held[:, 3] <= held[:, 1]))
-    kinds = (
-        (broken, "have an invalid coordinate; it counts as 0, as in the releases"),
-        (outside, "extend beyond the frame; they are clipped"),
-        (empty, "have no area; they mark nothing"),
-    )
-    return [f"{kind.sum()} of {len(boxes)} boxes {what}" for kind, what in kinds if kind.any()]

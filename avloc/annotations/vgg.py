@@ -103,6 +103,7 @@ def read_duet(files: Files) -> Truth:
             if clip not in boxes:
                 raise DataError(f"{table}:{number}: {clip} has no boxes in the VGG-SS annotation")
     truth = _mixed(boxes, {first: (first, second) for first, second in partner.items()})
+    truth.partner_ids = list(partner.values())
     if set(partner.values()) <= set(partner):
         truth.partners = _mixed(boxes, {first: (second, partner[second]) for first, second in partner.items()})
     return truth

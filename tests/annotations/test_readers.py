@@ -72,7 +72,9 @@ class Trap:
 )
 def test_a_pickle_that_asks_for_more_than_values_is_refused(tmp_path, content, capsys):
     (tmp_path / "gtdata.pkl").write_bytes(content)
-    with pytest.raises(DataError, match=r"refused, it contains|not a pickle, or a damaged one; expected plain") as error:
+    with pytest.raises(
+        DataError, match=r"refused, it contains|not a pickle, or a damaged one; expected plain"
+    ) as error:
         read_plain_pickle(tmp_path / "gtdata.pkl")
     assert len(str(error.value).splitlines()) == 1
     assert capsys.readouterr().out == ""

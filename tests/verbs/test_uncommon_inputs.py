@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import avloc
-from avloc.annotations import read_own_truth
+from avloc.annotations import read_benchmark, read_own_truth
 from avloc.errors import ConfigError, DataError
-from avloc.predicted_ids import of_pairs
+from avloc.predicted_ids import of_pairs, under_ids_of
 from avloc.predictions import Predictions, read_predictions, write_predictions
 from avloc.protocols.units import units_of
 from avloc.scoring import score
@@ -144,6 +144,36 @@ def test_mixed_clips_are_paired_beside_other_ids_and_with_one_partner_each(caplo
     assert "confidence are of single clips" in caplog.text
     with pytest.raises(DataError, match=r"clip0\+x/0 and clip0\+y/0 are of one row"):
         of_pairs(Predictions(["clip0+x/0", "clip0+y/0"], given.maps[:2]), truth)
+
+
+def test_pairs_that_the_list_does_not_have_are_named_and_match_no_clip(tmp_path, caplog):
+    """Of three rows one is predicted as listed, one with another partner, one with both."""
+    rows = [("a", "b"), ("b", "c"), ("c", "a")]
+    (tmp_path / "vggsound_duet_test.csv").write_text("".join(f"{one},dog,{other},cat\n" for one, other in rows))
+    boxes = [{"file": name, "class": "dog", "bbox": [[0, 0, 0.5, 1]]} for name in "abc"]
+    (tmp_path / "vggss.json").write_text(json.dumps(boxes))
+    truth = read_benchmark("vggsound-duet", tmp_path)
+    assert truth.partner_ids == ["b", "c", "a"] and truth.take([2]).partner_ids == ["a"]
+    pairs = ("a.mp4+x/b.mp4", "b+a", "c+b", "c+a")
+    ids = [f"{pair}/{source}" for pair in pairs for source in (0, 1)]
+    maps = RNG.random((8, 1, 4, 4), np.float32)
+    given = of_pairs(Predictions(ids, maps), truth)
+    assert "2 predicted pairs are not in the list, such as b+a; the list mixes b with c" in caplog.text
+    assert given.ids == ["a.mp4", "b+a", "c+b", "c"] and (given.maps[3] == maps[6:, 0]).all()
+    assert under_ids_of(given, truth, "p.h5", True, False).ids == ["a", "b+a", "c+b", "c"]
+    assert "2 predictions match no clip of the ground truth: b+a, c+b" in caplog.text
+    with pytest.raises(DataError, match="have no prediction"):
+        under_ids_of(given, truth, "p.h5", True, True)
+    np.savez(tmp_path / "p.npz", ids=ids[2:4], maps=maps[2:4])
+    with pytest.raises(DataError) as error:
+        avloc.evaluate_predictions(tmp_path / "p.npz", benchmark="vggsound-duet", annotations=tmp_path, resamples=0)
+    assert "\n" not in str(error.value)
+
+
+def test_instruments_mixed_by_a_list_have_their_partners_too(tmp_path):
+    (tmp_path / "vgginstruments_multi_test.csv").write_text("s1,harp,s2,flute\ns2,flute,s1,harp\n")
+    np.savez(tmp_path / "masks.npz", ids=["s1", "s2"], masks=np.ones((2, 4, 4), np.uint8))
+    assert read_benchmark("vggsound-instruments-multi", tmp_path).partner_ids == ["s2", "s1"]
 
 
 def _of(given):
