@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from avloc.annotations.truth import Truth
-from avloc.errors import DataError
+from avloc.errors import ConfigError, DataError
 from avloc.naming import some
 from avloc.predicted_arrays import NEGATIVES, VECTORS
 from avloc.predicted_boxes import rounded_maps
@@ -66,6 +66,15 @@ def with_other_sounds(results: Iterable[Result], maps: Any, truth: Truth, named:
     for result in todo:
         result.extra["negatives"] = own.extra["negatives"]
         result.warnings += [line for line in own.warnings if line not in result.warnings]
+
+
+def refuse_music_boxes(reading: str | None, truth: Truth) -> None:
+    """ConfigError for --music-boxes if the file of the ground truth has no x, y, width and height to be read in two ways."""
+    if reading is not None and truth.xywh is None:
+        raise ConfigError(
+            f"--music-boxes {reading}: {truth.name or 'the ground truth'} has no boxes written as x, y, width, height in "
+            "fractions, as MUSIC's are, so there is only one way to read it; leave the option out"
+        )
 
 
 def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -> None:

@@ -64,7 +64,8 @@ def evaluate_predictions(
     ids: Annotated[Path | None, "score only the clips in this list, one id per line"] = None,
     val_ids: Annotated[Path | None, "ids of the clips to choose thresholds on; only the others are scored"] = None,
     music_boxes: Annotated[
-        Literal["xywh", "xyxy-avgn"] | None, "how to read MUSIC's boxes; xyxy-avgn reads them as AVGN's release does"
+        Literal["xywh", "xyxy-avgn"] | None,
+        "how to read boxes x, y, width, height, as MUSIC's are; xyxy-avgn reads them as corners, as AVGN's release does",
     ] = None,
     out: Annotated[
         Path | None, "also write the result to this JSON file; results for the same maps that it already has are kept"
@@ -82,7 +83,7 @@ def evaluate_predictions(
     from avloc.made_with import made_with
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
-    from avloc.scoring.of_predictions import refuse_without_sounds, retrieval_of, score_predictions
+    from avloc.scoring.of_predictions import refuse_music_boxes, refuse_without_sounds, retrieval_of, score_predictions
     from avloc.scoring.stored import fingerprint_of_ids, fingerprints_of, store, stored_kinds
     from avloc.scoring.tuned import tuned
 
@@ -91,6 +92,7 @@ def evaluate_predictions(
     real = _truth(benchmark, annotations, truth, ids)
     if strict and ids is not None and real.unannotated:
         raise DataError(f"{ids}: {real.warnings[-1].partition('; ')[0]}; correct the list, or leave out --strict")
+    refuse_music_boxes(music_boxes, real)
     given = of_pairs(read_predictions(predictions), real)
     refuse_without_sounds(given, negatives or (), predictions)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)

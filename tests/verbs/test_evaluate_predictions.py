@@ -127,6 +127,26 @@ def test_music_boxes_can_be_read_as_the_release_reads_them(tmp_path):
         evaluate_predictions(tmp_path / "p.h5", "music-solo", tmp_path, music_boxes="yxyx")
 
 
+def test_music_boxes_of_other_sets_are_refused(tmp_path):
+    """They would change the name of the rule and not its scores."""
+    (tmp_path / "vggss.json").write_text(json.dumps([{"file": "a", "class": "dog", "bbox": [[0, 0, 0.5, 1]]}]))
+    box = {"id": "a", "boxes": [{"box": [0.25, 0.25, 0.5, 0.5]}]}
+    for layout in ("xyxy", "xywh"):
+        (tmp_path / f"{layout}.json").write_text(json.dumps({"boxes": layout, "clips": [box]}))
+    write_predictions(tmp_path / "p.h5", ["a"], np.full((1, 4, 4), 40.0))
+    area = {}
+    for reading in ("xywh", "xyxy-avgn"):
+        how = {"protocol": "avgn-fixed", "music_boxes": reading, "resamples": 0}
+        refused = f"--music-boxes {reading}: {{}} has no boxes written as x, y, width, height in fractions"
+        with pytest.raises(ConfigError, match=refused.format("vggss")):
+            evaluate_predictions(tmp_path / "p.h5", "vggss", tmp_path, **how)
+        with pytest.raises(ConfigError, match=refused.format("xyxy")):
+            evaluate_predictions(tmp_path / "p.h5", truth=tmp_path / "xyxy.json", **how)
+        found = evaluate_predictions(tmp_path / "p.h5", truth=tmp_path / "xywh.json", **how).results["avgn-fixed"]
+        area[reading] = found.metrics["ciou"].value
+    assert area == {"xywh": pytest.approx(0.25), "xyxy-avgn": pytest.approx(0.0625)}
+
+
 def test_rows_of_an_assignment_are_classes_in_alphabetical_order(tmp_path):
     names = ["Violin", "Banjo"]
     notes = [{"image_id": 1, "category_id": n, "bbox": [n / 2, 0, 0.5, 1]} for n in range(2)]
