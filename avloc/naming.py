@@ -83,6 +83,11 @@ def some(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(brief(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """ "1 clip has" or "3 clips have": a number with the words for one, or for several."""
+    return f"{count} {one if count == 1 else several}"
+
+
 def shortened(value: object, most: int = 60) -> str:
     """A value as Python writes it, cut if it is long."""
     try:

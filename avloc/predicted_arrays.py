@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.predicted_maps import as_float32, refuse_channels_last
 
 log = logging.getLogger("avloc.predictions")
@@ -56,4 +56,5 @@ def tell_unused(path: Path, there: Collection[str], known: Collection[str]) -> N
     """Log arrays with names that mean nothing here: one may be misspelt."""
     strange = [name for name in there if name not in known]
     if strange:
-        log.warning("%s: %d arrays are not used: %s; known are %s", path, len(strange), some(strange), ", ".join(known))
+        unused = counted(len(strange), "array is", "arrays are")
+        log.warning("%s: %s not used: %s; known are %s", path, unused, some(strange), ", ".join(known))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import fractions_of_pixels, json_value
 from avloc.errors import DataError
-from avloc.naming import brief, some
+from avloc.naming import brief, counted, some
 from avloc.protocols.boxes import rounded_corners
 from avloc.run_lengths import at_side, checked_runs
 from avloc.tables import read_table
@@ -67,15 +67,15 @@ def read_boxes(path: Path) -> Drawn:
         _draw(drawn, where, row)
     if drawn.without:
         log.warning(
-            "%s: %d clips have no box, or only one of two; they are left out: %s",
+            "%s: %s no box, or only one of two; left out: %s",
             path,
-            len(drawn.without),
+            counted(len(drawn.without), "clip has", "clips have"),
             some(drawn.without),
         )
     if not drawn.maps:
         raise DataError(f"{path}: contains no boxes; expected {EXPECTED}")
     if drawn.cut:
-        log.warning("%s: %d boxes extend beyond the frame; they are clipped", path, drawn.cut)
+        log.warning("%s: %s beyond the frame; clipped", path, counted(drawn.cut, "box extends", "boxes extend"))
     if drawn.unsized:
         log.warning(
             "%s: %d boxes in pixels without the size of their frame; assuming %d x %d", path, drawn.unsized, SIDE, SIDE

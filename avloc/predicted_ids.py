@@ -10,7 +10,7 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import NOT, Index, match
 from avloc.leftovers import joined, told
-from avloc.naming import brief
+from avloc.naming import brief, counted
 from avloc.predictions import Predictions
 
 log = logging.getLogger("avloc.evaluate")
@@ -44,11 +44,13 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
     other = [name for name, parts in zip(given.ids, found, strict=True) if parts is None]
     if other:
         log.warning(
-            "%d predictions are not of a mixed clip, such as %s; they are left out", len(other), brief(other[0])
+            "%s not of a mixed clip, such as %s; left out",
+            counted(len(other), "prediction is", "predictions are"),
+            brief(other[0]),
         )
     unused = [name for name in _OF_ONE if getattr(given, name) is not None and len(getattr(given, name))]
     if unused:
-        log.warning("%s are of single clips, so they are not used for mixed ones", ", ".join(unused))
+        log.warning("not used for mixed clips: %s (of single clips)", ", ".join(unused))
     return Predictions(list(whole), given.maps[rows, 0], attributes=given.attributes)
 
 
@@ -61,10 +63,9 @@ def _not_listed(pairs: list[tuple[str, str]], truth: Truth) -> set[tuple[str, st
     wrong = [(clip, name) for clip, name in pairs if clip in own and Index([partner[own[clip]]]).find(name)[0] == NOT]
     if wrong:
         clip, name = wrong[0]
-        log.warning(
-            "%d predicted pairs are not in the list, such as %s; the list mixes %s with %s",
-            len(wrong), brief(f"{clip}+{name}"), brief(clip), brief(partner[own[clip]]),
-        )  # fmt: skip
+        pairs_are = counted(len(wrong), "predicted pair is", "predicted pairs are")
+        mixed = f"{brief(f'{clip}+{name}')}; the list mixes {brief(clip)} with {brief(partner[own[clip]])}"
+        log.warning("%s not in the list, such as %s", pairs_are, mixed)
     return set(wrong)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from avloc.errors import DataError
 from avloc.files import why
 from avloc.links import OPTION, bounds, target
-from avloc.naming import some
+from avloc.naming import counted, some
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ def walk(root: Path | str, skip: Container[str] = ()) -> Iterator[tuple[str, lis
                 waiting += [(*place, name) for name in folders]
                 links += [(*place, name) for name in linked]
     if unreadable:
-        logger.warning("%s: %d folders cannot be read and are skipped: %s", root, len(unreadable), some(unreadable))
+        folders_are = counted(len(unreadable), "folder cannot be read and is", "folders cannot be read and are")
+        logger.warning("%s: %s skipped: %s", root, folders_are, some(unreadable))
     for place in sorted(found):
         yield os.path.join("", *place), found[place]
 
@@ -106,6 +107,6 @@ def files_in(folder: Path, *endings: str, deep: bool = False) -> list[Path]:
     limits = bounds(folder)
     out = [path for path in paths if limits.lead_out(path)]
     if out:
-        text = "%s: %d links to outside the folder are left out (%s reads them): %s"
-        logger.warning(text, folder, len(out), OPTION, some(map(target, out)))
+        links_are = counted(len(out), "link to outside the folder is", "links to outside the folder are")
+        logger.warning("%s: %s left out (%s reads them): %s", folder, links_are, OPTION, some(map(target, out)))
     return [path for path in paths if path not in set(out)] if out else paths

@@ -88,7 +88,7 @@ def test_maps_that_are_links_out_are_scored_only_when_links_are_followed(tmp_pat
     (result,) = avloc.evaluate_predictions(**given, follow_links=True).results.values()
     assert result.counts["found"] == 3
     (result,) = avloc.evaluate_predictions(**given).results.values()
-    assert result.counts["found"] == 2 and "1 links to outside the folder" in caplog.text
+    assert result.counts["found"] == 2 and "1 link to outside the folder is left out" in caplog.text
 
 
 def test_from_python_links_are_followed_where_one_says_so(tmp_path):

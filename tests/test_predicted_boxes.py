@@ -67,7 +67,7 @@ def test_two_sources_of_a_frame_are_their_union(tmp_path):
 def test_a_box_a_little_past_the_frame_is_cut_counted_and_told_in_every_format(tmp_path, caplog, name, value):
     found = read_predictions(written(tmp_path, name, value))
     assert (found.maps[0, 0] == one_box(0, 0, 224, 112)).all()
-    assert "1 boxes extend beyond the frame" in caplog.text
+    assert "1 box extends beyond the frame" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_answers_of_gar_ssl_without_a_box_are_left_out_counted_and_named(tmp_pat
     rows += [{"file_id": "c", "bbox_norm_224_src1": None, "bbox_norm_224_src2": box}]
     rows += [{"file_id": "d", "bbox_norm_224_src1": box, "bbox_norm_224_src2": box}]
     assert read_predictions(written(tmp_path, "bbox_all.json", rows)).ids == ["a", "d"]
-    assert "2 clips have no box, or only one of two; they are left out: b, c" in caplog.text
+    assert "2 clips have no box, or only one of two; left out: b, c" in caplog.text
 
 
 def half(mask):

@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path, caplog, monkeypatch):
 
     monkeypatch.setattr(walking, "_entries", refusing)
     assert under(tmp_path) == ["a.mp4"]
-    assert "1 folders cannot be read and are skipped: shut (Permission denied)" in caplog.text
+    assert "1 folder cannot be read and is skipped: shut (Permission denied)" in caplog.text
 
 
 def test_a_root_that_is_not_there_is_refused(tmp_path):

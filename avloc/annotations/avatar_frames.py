@@ -14,7 +14,7 @@ from avloc.annotations.files import Absent, Files
 from avloc.annotations.mask_files import box_of
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.naming import brief, some, utf8_name
+from avloc.naming import brief, counted, some, utf8_name
 from avloc.walking import files_in
 
 FOLDER = "metadata"
@@ -51,7 +51,9 @@ def read_avatar(files: Files) -> Truth:
         unannotated=len(broken),
     )
     if broken:
-        truth.warnings.append(f"{len(broken)} frames have a broken annotation and are left out: {some(broken, 3)}")
+        truth.warnings.append(
+            f"{counted(len(broken), 'frame has', 'frames have')} a broken annotation; left out: {some(broken, 3)}"
+        )
     return truth
 
 

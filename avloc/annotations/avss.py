@@ -19,7 +19,7 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
-from avloc.naming import brief, some, utf8_name
+from avloc.naming import brief, counted, some, utf8_name
 from avloc.tables import read_table
 from avloc.walking import listed
 
@@ -70,7 +70,9 @@ def read_avss(files: Files) -> Truth:
     truth = build.truth(by_class=True, labels=np.stack(labels), unannotated=len(broken))
     truth.warnings += [str(join)] if join.left else []
     if broken:
-        truth.warnings.append(f"{len(broken)} frames have no readable mask and are left out: {some(broken, 3)}")
+        truth.warnings.append(
+            f"{counted(len(broken), 'frame has', 'frames have')} no readable mask; left out: {some(broken, 3)}"
+        )
     return truth
 
 

@@ -12,7 +12,7 @@ from avloc.annotations.box_faults import box_warnings
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
-from avloc.naming import brief, some
+from avloc.naming import brief, counted, some
 
 _MOST = 1e300  # a number beyond this is not a broken coordinate but a broken file
 
@@ -144,12 +144,12 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     A name can omit the suffix of an id (the .jpg of the DSOL frames), as in `id_list`. If no name is that of a clip,
     they can be names of videos, which mean all of their clips.
     """
-    wanted, what = list(ids), "ids"
+    wanted, what = list(ids), "id"
     number = {name: place for place, name in enumerate(truth.written)}
     found = match(wanted, number)
     kept = [number[found.pairs[name]] for name in wanted if name in found.pairs]
     if not kept and not found.doubtful:
-        what, clips = "videos", dict[str, list[int]]()
+        what, clips = "video", dict[str, list[int]]()
         for place, name in enumerate(truth.videos):
             clips.setdefault(name, []).append(place)
         found = match(wanted, clips)
@@ -165,13 +165,13 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     part.unannotated = len(found.missing) + len(doubtful)
     if found.missing:
         part.warnings.append(
-            f"{len(found.missing)} {what} of the list have no annotation, such as {brief(found.missing[0])}; "
-            "they are left out"
+            f"{counted(len(found.missing), f'{what} of the list has', f'{what}s of the list have')} no annotation, such as "
+            f"{brief(found.missing[0])}; left out"
         )
     if doubtful:
         name, several = next(iter(doubtful.items()))
         part.warnings.append(
-            f"{len(doubtful)} {what} of the list match several, such as {brief(name)} "
-            f"({some(several)}); they are left out"
+            f"{counted(len(doubtful), f'{what} of the list matches', f'{what}s of the list match')} several, such as "
+            f"{brief(name)} ({some(several)}); left out"
         )
     return part

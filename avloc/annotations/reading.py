@@ -12,7 +12,7 @@ from avloc.annotations.own import read_own
 from avloc.annotations.truth import Truth
 from avloc.errors import ConfigError, DataError
 from avloc.links import following
-from avloc.naming import unknown
+from avloc.naming import counted, unknown
 
 
 @contextmanager
@@ -45,7 +45,9 @@ def read_benchmark(name: str, path: Path, ids: Path | None = None, follow_links:
     if ids is not None:
         truth = restrict(truth, id_list(ids), str(ids))
     elif one.clips and len(truth) != one.clips:
-        truth.warnings.append(f"{len(truth)} clips are annotated; the published {one.title} has {one.clips}")
+        truth.warnings.append(
+            f"{counted(len(truth), 'clip is', 'clips are')} annotated; the published {one.title} has {one.clips}"
+        )
     truth.sha256 = files.sha256
     return truth
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from avloc.cli.show import say, table
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.prepare.writing.repairs import in_words
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def show_check(found: "Checked") -> None:
     table(title, columns, rows, right=(1, 2, 4, 5))
     bare = sum(split.bare for split in found.splits.values())
     if bare:
-        say(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
+        say(
+            f"{counted(bare, 'item has', 'items have')} no SHA-256 in the manifest, because an earlier version made the store"
+        )
     for name, split in found.splits.items():
         if split.masks:
             say(

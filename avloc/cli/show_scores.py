@@ -9,7 +9,7 @@ import typer
 
 from avloc.cli.show import console, say, table
 from avloc.cli.show_sounds import show_hearing, show_sounding
-from avloc.naming import MESSAGE, brief, printable
+from avloc.naming import MESSAGE, brief, counted, printable
 from avloc.options import RETRIEVAL, Ask
 from avloc.percents import OF_GROUPS, ends, map_title, mask_title, own_name, percent
 
@@ -144,7 +144,7 @@ def show_spread(found: Any) -> None:
     unfit = {name: one.counts[UNJUDGED] for name, one in results.items() if UNJUDGED in one.counts}
     if unfit:
         what = "maps of two values (masks), which these protocols cannot judge because pixels tie at their threshold"
-        notes([f"{max(unfit.values())} clips have {what}: {', '.join(unfit)}"])
+        notes([f"{counted(max(unfit.values()), 'clip has', 'clips have')} {what}: {', '.join(unfit)}"])
     reasons: dict[str, list[str]] = {}
     for name, reason in found.left_out.items():
         reasons.setdefault(reason.removeprefix(f"protocol {name}").lstrip(": "), []).append(name)

@@ -20,6 +20,7 @@ from avloc.engine.settings import TestSet
 from avloc.engine.stores import open_test
 from avloc.errors import AvlocError, RunError
 from avloc.files import read_json
+from avloc.naming import counted
 
 Result = dict[str, Any]
 
@@ -125,7 +126,7 @@ def _tell_leftovers(sources: Sequence[Source], name: str, found: Sequence[SetMap
     for source, own in zip(sources, found, strict=True):
         over = [frame for frame in own.ids if frame not in shared]
         if over:
-            line = f"{name}: {len(over)} clips that are not in all of the runs, such as {over[0]}"
+            line = f"{name}: {counted(len(over), 'clip that is', 'clips that are')} not in all of the runs, such as {over[0]}"
             sheet.skip(source.run.path, source.say(line))
 
 

@@ -17,6 +17,7 @@ from avloc.annotations.reading import laid_out
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
+from avloc.naming import counted
 from avloc.options import verb
 from avloc.plain_arrays import plain_array
 from avloc.prepare.parts import options
@@ -86,8 +87,8 @@ def _firstread_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, li
     if other:
         some = min(other)
         logger.warning(
-            "%d videos have different tags in a second list, such as %s; the tags of the first list are used",
-            len(other),
+            "%s different tags in a second list, such as %s; the tags of the first list are used",
+            counted(len(other), "video has", "videos have"),
             some,
         )
     return found

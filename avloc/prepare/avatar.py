@@ -13,7 +13,7 @@ from typing import Annotated, Any, Unpack
 
 from avloc.annotations.avatar import TASKS, UNSEEN, Shown, categories, read_frame
 from avloc.errors import DataError
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.options import verb
 from avloc.prepare.layouts.avatar_tree import EXPECTED, annotated_frames
 from avloc.prepare.media.container import MediaError
@@ -120,7 +120,8 @@ def _report_boxes(frames: Mapping[str, tuple[str, Path, Shown | str]]) -> None:
         if isinstance(shown, Shown) and any(thing.task != UNSEEN and not thing.polygons for thing in shown.things)
     ]
     if bare:
-        logger.warning("%d frames have objects without segmentation; their boxes are used: %s", len(bare), some(bare))
+        frames_have = counted(len(bare), "frame has", "frames have")
+        logger.warning("%s objects without segmentation; their boxes are used: %s", frames_have, some(bare))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from avloc.annotations.builder import words
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.given_arrays import array_of, texts_of
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.predicted_maps import refuse_channels_last
 from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.pooled_pixels import ends_of
@@ -119,8 +119,8 @@ def _class_table(
         table = np.array([[name == words(own) for name in mine] for own in truth.classes], bool).reshape(count, amount)
         without = [truth.classes[row] for row in np.flatnonzero(~table.any(axis=1)).tolist()]
         if without and table.any():
-            what = f"{len(without)} classes of the ground truth have no map: {some(without)}"
-            log.warning("%s; the maps are of %s", what, some(classes))
+            lacking = counted(len(without), "class of the ground truth has", "classes of the ground truth have")
+            log.warning("%s no map: %s; the maps are of %s", lacking, some(without), some(classes))
         return table if table.any() else None
     return np.eye(count, dtype=bool) if amount == count and count > 0 else None
 

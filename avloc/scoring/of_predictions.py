@@ -7,7 +7,7 @@ import numpy as np
 
 from avloc.annotations.truth import Truth
 from avloc.errors import ConfigError, DataError
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.predicted_arrays import NEGATIVES, VECTORS
 from avloc.predicted_boxes import rounded_maps
 from avloc.predictions import Predictions
@@ -103,14 +103,15 @@ def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, se
     own = [clip for clip, name in enumerate(truth.ids) if name in place and _own_sound(truth, clip)]
     rows = np.array([place[truth.ids[clip]] for clip in own], np.int64)
     if len(rows) < LEAST:
-        what = f"{len(rows)} clips of the ground truth have a prediction and their own sound"
-        raise DataError(f"{path}: {what}; retrieval needs {LEAST} or more")
+        clips_have = counted(len(rows), "clip of the ground truth has", "clips of the ground truth have")
+        raise DataError(f"{path}: {clips_have} a prediction and the clip's own sound; retrieval needs {LEAST} or more")
     lengths = [np.linalg.norm(part[rows], axis=1, keepdims=True) for part in (frames, sounds)]
     bad = ~np.all([np.isfinite(length) & (length > 0) for length in lengths], axis=0).reshape(-1)
     if bad.any():
         which = some([given.ids[row] for row in rows[bad]])
         raise DataError(
-            f"{path}: {bad.sum()} clips have a vector of zeros, or with NaN or infinity: {which}; leave them out"
+            f"{path}: {counted(bad.sum(), 'clip has', 'clips have')} a vector of zeros, or with NaN or infinity: {which}; "
+            "leave them out"
         )
     seen, heard = frames[rows] / lengths[0], sounds[rows] / lengths[1]
     return retrieval(seen, heard, [truth.videos[clip] for clip in own], resamples, seed)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.protocols import plain_units
 from avloc.protocols.judging import judges_masks
 from avloc.protocols.named import PROTOCOLS
@@ -100,8 +100,8 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
     if negatives and protocol.unit == "labels":
         pass  # a frame with only background is like any other
     elif negatives and protocol.negatives == "zero":
-        how = "they score the share of pixels that are off" if protocol.unit == "batch" else "they score 0 and count"
-        warnings.append(f"{negatives} clips have no box; {how}, as in the release")
+        how = "scored by the share of pixels that are off" if protocol.unit == "batch" else "scored 0 and counted"
+        warnings.append(f"{counted(negatives, 'clip has', 'clips have')} no box; {how}, as in the release")
     elif negatives and not {"ap", "auroc", "precision_all", "tn_rate"} & set(protocol.report):
         dropped["no box"] = negatives
         keep &= sounding
@@ -176,7 +176,7 @@ def count_odd_maps(protocol: Protocol, odd: OddMaps, kept: Ints, counts: dict[st
         clips = len(np.intersect1d(which, kept))
         if clips:
             counts[name] = clips
-            warnings.append(f"{clips} clips have {what}")
+            warnings.append(f"{counted(clips, 'clip has', 'clips have')} {what}")
 
 
 def result_of(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics import class_scores
+from avloc.naming import counted
 from avloc.protocols import plain_labels
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.fast.resized_maps import map_pieces
@@ -73,7 +74,9 @@ def count_odd_numbers(task: Task, kept: Ints, classes: int, counts: dict[str, An
     broken = [clip for clip in kept[task.found[kept]].tolist() if not np.isfinite(maps[clip]).all()]
     if broken:
         counts["broken_maps"] = len(broken)
-        warnings.append(f"{len(broken)} clips have maps with NaN or infinity; they count as background everywhere")
+        warnings.append(
+            f"{counted(len(broken), 'clip has', 'clips have')} maps with NaN or infinity, which count as background everywhere"
+        )
     if maps.shape[1] > 1:
         return
     whole = np.setdiff1d(kept[task.found[kept]], broken).tolist()

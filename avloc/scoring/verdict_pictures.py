@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics.precision import average_precision_of_mask
+from avloc.naming import counted
 from avloc.protocols import plain_pictures
 from avloc.protocols.plain_units import Scores
 from avloc.protocols.protocol import Protocol
@@ -82,7 +83,9 @@ def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chu
         metrics["piap"] = of_draws(pooled, len(scores.clip), names, resamples, seed)[0]
     several = len(truth.boxes) - len(np.unique(np.stack([truth.box_clip, truth.sources], axis=1), axis=0))
     if truth.masks is None and several:
-        warnings.append(f"{several} boxes are not the first of their source and are left out, as in the release")
+        warnings.append(
+            f"{counted(several, 'box is', 'boxes are')} not the first of a source; left out, as in the release"
+        )
     if truth.masks is None and truth.picture_sizes is None:
         warnings.append(
             "the sizes of the pictures are unknown; corners are rounded as in pictures of "

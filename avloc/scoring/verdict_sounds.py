@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics import aoc_parts, auc, auc_parts, harmonic
+from avloc.naming import counted
 from avloc.protocols import plain_sounds
 from avloc.protocols.plain_sounds import SHOWN, AtThresholds
 from avloc.protocols.protocol import Protocol
@@ -59,9 +60,12 @@ def _of_broken(task: Task, kept: Ints) -> list[str]:
         absent = np.isnan(pixels).all(axis=1)
         broken = ~np.isfinite(pixels).all(axis=1) & ~absent
         if absent.any():
-            lines.append(f"{absent.sum()} clips have no map of {kind}; they are left out of its figures")
+            lines.append(f"{counted(absent.sum(), 'clip has', 'clips have')} no map of {kind}; left out of its figures")
         if broken.any():
-            lines.append(f"{broken.sum()} clips have a map of {kind} with NaN or infinity; it counts as on everywhere")
+            lines.append(
+                f"{counted(broken.sum(), 'clip has', 'clips have')} a map of {kind} with NaN or infinity; "
+                "it counts as on everywhere"
+            )
     return lines
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.metrics import auc
+from avloc.naming import counted
 from avloc.protocols.plain import CUTS
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units
@@ -117,8 +118,8 @@ class UnitVerdicts:
         undefined = np.isnan(scores)
         if undefined.any():
             warnings.append(
-                f"{undefined.sum()} scores are undefined (0/0: neither truth nor mask marks a pixel, or the map is constant)"
-                " and count as failures"
+                f"{counted(undefined.sum(), 'score is', 'scores are')} undefined (0/0: neither truth nor mask marks a pixel, "
+                "or the map is constant), which counts as a failure"
             )
             if protocol.undefined == "zero":
                 scores = np.nan_to_num(scores)
@@ -127,9 +128,14 @@ class UnitVerdicts:
         ap = "pixel_ap" if protocol.pixel_ap == "continuous" else "piap"
         of_unit = {ap if name == "pixel_ap" else name: values[chosen] for name, values in measured.of_unit.items()}
         if measured.overlaps:
-            warnings.append(f"{measured.overlaps} sources have overlapping boxes and, as in the release, no pixel AP")
+            warnings.append(
+                f"{counted(measured.overlaps, 'source has', 'sources have')} overlapping boxes and, "
+                "as in the release, no pixel AP"
+            )
         if measured.flat:
-            warnings.append(f"{measured.flat} sources have a constant map and, as in the release, no pixel AP")
+            warnings.append(
+                f"{counted(measured.flat, 'source has', 'sources have')} a constant map and, as in the release, no pixel AP"
+            )
         of_clip = {}
         if "nsa" in protocol.report and given.table is not None:
             inside = np.isin(clip, kept)
@@ -188,7 +194,11 @@ class UnitVerdicts:
 def _without_class(truth: Truth) -> list[str]:
     """A note on boxes without a class, for which there is no map among those of classes."""
     amount = 0 if truth.masks is not None else int((truth.box_class < 0).sum())
-    return [f"{amount} boxes have no class, so none of the maps, which are of classes, is for them"] if amount else []
+    return (
+        [f"{counted(amount, 'box has', 'boxes have')} no class, so that none of the maps, which are of classes, fits"]
+        if amount
+        else []
+    )
 
 
 def _choose_cut(protocol: Protocol, measured: Measured, chosen: Ints) -> dict[str, Any]:

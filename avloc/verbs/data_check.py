@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc.errors import DataError
 from avloc.leftovers import Join
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.options import POSITIONAL, verb
 
 if TYPE_CHECKING:
@@ -105,7 +105,10 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
     doubles = across(seen)
     shared = shared_files(row for own in rows.values() for row in own)
     problems = [*broken.values(), *_problems(splits, doubles, whole.settings.get("shard"))]
-    problems += [f"{pair}: {len(files)} files are in both: {some(files)}" for pair, files in shared.items()]
+    problems += [
+        f"{pair}: {counted(len(files), 'file is', 'files are')} in both: {some(files)}"
+        for pair, files in shared.items()
+    ]
     shard, unmatched = whole.settings.get("shard"), unmatched_of(whole.settings)
     return Checked(whole.path, splits, doubles, list(broken.values()), shard, problems, shared, unmatched)
 
@@ -160,15 +163,13 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
             if ids:
                 yield f"{name}: {len(ids)} of {split.clips} clips {what}: {some(ids)}"
         if split.changed:
-            yield (
-                f"{name}: {len(split.changed)} items have changed since they were prepared (another SHA-256, or broken): "
-                f"{some(split.changed)}"
-            )
+            changed = counted(len(split.changed), "item has changed since it was", "items have changed since they were")
+            yield f"{name}: {changed} prepared (another SHA-256, or broken): {some(split.changed)}"
         # otherwise its shards are unreadable, which is reported above
         if not split.clips and not split.ok and shard is None:
             yield f"{name}: has no clips"
     for pair, ids in across.items():
-        yield f"{pair}: {len(ids)} clips are in both: {some(ids)}"
+        yield f"{pair}: {counted(len(ids), 'clip is', 'clips are')} in both: {some(ids)}"
 
 
 def find_clip(store: Path, clip: str, split: str | None) -> tuple["Store", int]:

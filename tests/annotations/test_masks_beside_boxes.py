@@ -143,7 +143,7 @@ def test_avatar_is_judged_at_the_size_of_its_pictures_and_by_task(tmp_path):
         (folder / f"{number:05d}.json").write_text(text)
     truth = read_benchmark("avatar", tmp_path)
     assert truth.ids[0] == "abcdefghijk_00010_00000" and truth.sounding.tolist() == [True, True, False, False]
-    assert "1 frames have a broken annotation" in truth.warnings[0] and truth.unannotated == 1
+    assert "1 frame has a broken annotation" in truth.warnings[0] and truth.unannotated == 1
     drawn = truth.pictures[0].drawn()
     assert drawn.sum() == 12 and drawn[1].tolist() == [False] + [True] * 5 + [False] * 2
     maps = np.zeros((4, 8, 8), np.float32)

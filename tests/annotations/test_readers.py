@@ -356,7 +356,7 @@ def test_a_missing_file_is_named_with_what_was_found(tmp_path):
 def test_a_count_that_is_not_the_published_one_is_said(tmp_path):
     rows = [{"file": "a" * 11 + "_000001", "class": "dog", "bbox": [[0, 0, 1, 1]]}]
     truth = read_benchmark("vggss", put(tmp_path / "vggss.json", rows))
-    assert "1 clips are annotated; the published VGG Sound Source has 5158" in truth.warnings[0]
+    assert "1 clip is annotated; the published VGG Sound Source has 5158" in truth.warnings[0]
 
 
 LAYOUTS = {

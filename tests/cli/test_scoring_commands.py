@@ -234,7 +234,7 @@ def test_a_table_of_all_protocols_names_those_that_cannot_judge_masks(tmp_path):
     np.savez(tmp_path / "heat.npz", ids=["a"], maps=maps)
     options = ["--truth", tmp_path / "truth.json", "--protocol", "all", "--resamples", 0]
     shown = " ".join(invoke("evaluate", "--predictions", tmp_path / "masks.npz", *options).stderr.split())
-    assert "1 clips have maps of two values (masks), which these protocols cannot judge" in shown
+    assert "1 clip has maps of two values (masks), which these protocols cannot judge" in shown
     named = shown.partition("at their threshold: ")[2].partition(" note: ")[0].split(", ")
     assert {"ez-vsl", "slavc-rel", "vcs"} <= set(named) and not {"avloc", "hardway", "sspl"} & set(named)
     assert "cannot judge" not in invoke("evaluate", "--predictions", tmp_path / "heat.npz", *options).stderr

@@ -240,7 +240,7 @@ def test_a_sound_at_another_rate_is_resampled(world, tmp_path):
 def test_a_file_in_two_classes_is_left_out_of_both_and_named(world, tmp_path, caplog):
     shutil.copy(world["pictures"] / "bell" / "bell_03.png", world["pictures"] / "owl" / "copy.png")
     composed(world, tmp_path / "store", count=["train:whole=200"], splits=["train=1"])
-    assert "2 files are identical to a file of another class and are left out" in caplog.text
+    assert "2 files are identical to a file of another class; left out" in caplog.text
     rows = lines(tmp_path / "store")
     failed = {row["source"] for row in rows if row["status"] == "failed" and row["reason"] == "in two classes"}
     assert failed == {"pictures:bell/bell_03.png", "pictures:owl/copy.png"}
@@ -289,7 +289,7 @@ def test_a_name_that_is_not_utf_8_is_passed_over_and_named_and_a_link_that_leads
         file.write((world["pictures"] / "bell" / "bell_00.png").read_bytes())
     (world["pictures"] / "bell" / "back").symlink_to(world["pictures"])
     assert composed(world, tmp_path / "store", count=["train:whole=20"]).failed == 0
-    assert "1 names are not UTF-8, rename them: bell/caf" in caplog.text
+    assert "1 name is not UTF-8; rename such files: bell/caf" in caplog.text
 
 
 def test_a_picture_that_is_a_link_out_of_the_folder_is_counted_and_named(world, tmp_path):

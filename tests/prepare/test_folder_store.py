@@ -149,7 +149,7 @@ def test_clips_that_are_links_to_outside_the_folder_are_left_out_unless_they_are
     linked(root, IDS[:1])
     store = FolderStore(root, "every", 8000, 3.0)
     assert store.ids == IDS[1:] and store.fingerprint != whole.fingerprint
-    assert "1 listed clips are links to outside the folder (set data.follow_links: true to read them)" in caplog.text
+    assert "1 listed clip is a link to outside the folder (set data.follow_links: true to read them)" in caplog.text
     store = FolderStore(root, "every", 8000, 3.0, follow_links=True)
     assert store.ids == IDS and (store.all_frames() == whole.all_frames()).all()
 

@@ -201,9 +201,7 @@ def test_a_video_with_other_tags_in_a_second_list_is_reported(tmp_path, caplog):
         write_pickle(root / f"{split}_data_label.pkl", {"a": np.eye(13)[label]})
     avloc.prepare_audioset_instrument(root, tmp_path / "s", release="dsol", size=32, jobs=0)
     assert Store.open(tmp_path / "s").split("multi_train").labels[0].nonzero()[0].tolist() == [3]
-    assert (
-        "1 videos have different tags in a second list, such as a; the tags of the first list are used" in caplog.text
-    )
+    assert "1 video has different tags in a second list, such as a; the tags of the first list are used" in caplog.text
 
 
 @pytest.mark.skipif(not ANNOTATIONS.is_dir(), reason=f"no published boxes at {ANNOTATIONS}")

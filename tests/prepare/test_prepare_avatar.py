@@ -125,7 +125,7 @@ def test_what_is_heard_but_not_seen_is_a_negative(store):
 
 def test_an_object_without_polygons_is_marked_by_its_box(tree, tmp_path, caplog):
     part = prepare(tree, tmp_path / "s").split("multi-entity")
-    assert "1 frames have objects without segmentation; their boxes are used" in caplog.text
+    assert "1 frame has objects without segmentation; their boxes are used" in caplog.text
     marked = part.clip(0).masks[0].pixels
     rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (44, 222, 50, 149)

@@ -179,7 +179,7 @@ def test_frames_of_ms3_have_the_ids_of_the_benchmark_and_silent_ones_are_negativ
 def test_avss_keeps_a_mask_for_each_class(avss, tmp_path, caplog):
     store = prepare(avss, tmp_path / "s", size=90)
     assert store.classes == tuple(NAMES[1:]) and store.splits == {"train": 5, "test": 20}
-    assert "1 object names are not classes and label nothing: ghost" in caplog.text
+    assert "1 object name is not a class and labels nothing: ghost" in caplog.text
     train, test = store.split("train"), store.split("test")
     assert train.annotated[:, 0].tolist() == [True, False, False, False, False]
     for clip in (*range(5), 12):

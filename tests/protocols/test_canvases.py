@@ -69,7 +69,7 @@ def test_a_canvas_of_two_frames_holds_the_other_frame_against_the_map():
     flat = score("tvsl", maps, truth, resamples=0)
     assert flat.metrics["ciou"].value == pytest.approx(np.mean([0.0, *scores[1:]]), abs=1e-4)
     assert flat.metrics["pixel_ap"].value == pytest.approx(np.mean(aps[1:]), abs=1e-4)
-    assert any("1 sources have a constant map" in line for line in flat.warnings)
+    assert any("1 source has a constant map" in line for line in flat.warnings)
     with pytest.raises(DataError, match="2 frames side by side"):
         score("tvsl", np.zeros((9, 2, 14, 14)), truth)
 

@@ -106,7 +106,7 @@ def test_the_first_box_against_a_box_by_hand():
     values = {name: metric.value for name, metric in result.metrics.items()}
     assert values["ciou"] == pytest.approx(0.53846, abs=5e-6) and values["cap"] == pytest.approx(0.64226, abs=5e-6)
     assert values["piap"] == values["cap"] and (values["ciou@0.3"], values["ciou@0.5"]) == (1, 1)
-    assert any("1 boxes are not the first" in line for line in result.warnings)
+    assert any("1 box is not the first" in line for line in result.warnings)
 
 
 def test_two_sources_are_united_and_clips_without_a_prediction_are_left_out():

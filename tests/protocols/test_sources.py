@@ -149,7 +149,7 @@ def test_overlapping_boxes_have_no_average_precision_in_the_release():
     truth = truth_of([[[0, 0, 0.5, 1], [0.25, 0, 0.75, 1]], [[0, 0, 0.5, 1]]])
     counted = named("tvsl").with_axes(truth="counts", canvas="frame")
     result = score(counted, heat_maps(2), truth, resamples=0)
-    assert any("1 sources have overlapping boxes" in line for line in result.warnings)
+    assert any("1 source has overlapping boxes" in line for line in result.warnings)
     single = score(counted, heat_maps(2)[1:], truth.take([1]), resamples=0)
     assert result.metrics["pixel_ap"].value == single.metrics["pixel_ap"].value
 

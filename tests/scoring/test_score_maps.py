@@ -93,7 +93,7 @@ def test_constant_maps_are_counted():
     maps[0] = 0.5
     result = score("ez-vsl", maps, simple(), resamples=0)
     assert result.counts["constant_maps"] == 1
-    assert any("1 clips have constant maps" in line for line in result.warnings)
+    assert any("1 clip has constant maps" in line for line in result.warnings)
 
 
 def test_negatives_are_left_out_and_counted_where_a_protocol_has_no_use_for_them():
@@ -125,7 +125,7 @@ def test_one_release_counts_clips_without_a_box_as_failures():
     found = score("kaist", left_maps(5), truth, resamples=0)
     assert (found.counts["evaluated"], found.metrics["locacc"].value) == (5, 0.8)
     assert found.per_clip[-1]["ciou"] == 0
-    assert any("1 clips have no box; they score 0" in line for line in found.warnings)
+    assert any("1 clip has no box; scored 0 and counted" in line for line in found.warnings)
     apart = score(named("kaist").with_axes(negatives="apart"), left_maps(5), truth, resamples=0)
     assert (apart.counts["dropped"], apart.metrics["locacc"].value) == ({"no box": 1}, 1.0)
 

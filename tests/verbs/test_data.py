@@ -63,7 +63,7 @@ def test_everything_wrong_is_counted_and_named(tmp_path):
     assert train.doubles == [("same1", "same2")] and (train.boxes, train.annotated) == (2, 12)
     assert found.across == {"train, test": ["good"]} and len(found.problems) == 5
     assert "train: 1 of 6 clips have a silent sound: silent" in found.problems
-    assert "train, test: 1 clips are in both: good" in found.problems
+    assert "train, test: 1 clip is in both: good" in found.problems
     shown = invoke("data", "check", tmp_path / "s")
     assert shown.exit_code == 1 and "6 of 7" in shown.stdout and "1 x cannot be decoded" in shown.stdout
     assert "train: a 6, b 0" in shown.stdout and shown.stdout.splitlines()[-5:] == found.problems
@@ -107,8 +107,7 @@ def test_whatever_changes_in_a_shard_is_found_by_its_digest(tmp_path, what):
     found = avloc.data_check(store)
     assert found.splits["train"].changed == ["flat"] and found.splits["train"].verified == 1
     assert any(
-        "1 items have changed since they were prepared (another SHA-256, or broken): flat" in line
-        for line in found.problems
+        "1 item has changed since it was prepared (another SHA-256, or broken): flat" in line for line in found.problems
     )
 
 

@@ -437,7 +437,7 @@ def test_vectors_in_the_file_are_searched_for_with_one_another(vggss):
     write_predictions(
         vggss / "q.h5", CLIPS, maps, frame_vectors=frames, sound_vectors=sounds * (np.arange(10) > 0)[:, None]
     )
-    with pytest.raises(DataError, match=f"1 clips have a vector of zeros, or with NaN or infinity: {CLIPS[0]}"):
+    with pytest.raises(DataError, match=f"1 clip has a vector of zeros, or with NaN or infinity: {CLIPS[0]}"):
         evaluate_predictions(vggss / "q.h5", **how, metric="retrieval")
     with pytest.raises(DataError, match=r"retrieval needs the array frame_vectors, \(N, C\)"):
         evaluate_predictions(predict(vggss / "r.h5", 6), **how, metric=["retrieval", "auc"])

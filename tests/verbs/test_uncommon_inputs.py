@@ -41,7 +41,7 @@ def test_a_box_without_a_class_is_scored_with_no_map_of_a_class(tmp_path):
     assert len(found.per_clip) == 2
     assert found.counts["evaluated"] == 2
     assert "ciou" not in found.per_clip[1]
-    assert any("1 boxes have no class" in warning for warning in found.warnings)
+    assert any("1 box has no class" in warning for warning in found.warnings)
 
 
 def test_a_box_has_the_class_of_its_clip(tmp_path):
@@ -104,14 +104,14 @@ def test_arrays_of_unknown_names_are_named(tmp_path, caplog):
     np.savez(tmp_path / "p.npz", ids=["a"], maps=np.zeros((1, 4, 4), np.float32), confidences=[1.0])
     with caplog.at_level(logging.WARNING):
         read_predictions(tmp_path / "p.npz")
-    assert "1 arrays are not used: confidences; known are ids, maps, classes, confidence" in caplog.text
+    assert "1 array is not used: confidences; known are ids, maps, classes, confidence" in caplog.text
 
 
 def test_maps_that_lack_a_class_are_told(caplog):
     truth = truth_of([[HALF], [HALF]], [[0], [1]], ("cat", "dog"))
     with caplog.at_level(logging.WARNING):
         score("avloc", RNG.random((2, 2, 4, 4), np.float32), truth, classes=["cat", "hund"], resamples=0)
-    assert "1 classes of the ground truth have no map: dog; the maps are of cat, hund" in caplog.text
+    assert "1 class of the ground truth has no map: dog; the maps are of cat, hund" in caplog.text
 
 
 @pytest.mark.parametrize("box", [[61, 61, 122, 122], [115, 0, 121, 224]])
@@ -140,8 +140,8 @@ def test_mixed_clips_are_paired_beside_other_ids_and_with_one_partner_each(caplo
         found = of_pairs(given, truth)
     assert found.ids == ["clip0"]
     assert found.maps.shape == (1, 2, 4, 4)
-    assert "1 predictions are not of a mixed clip, such as other" in caplog.text
-    assert "confidence are of single clips" in caplog.text
+    assert "1 prediction is not of a mixed clip, such as other; left out" in caplog.text
+    assert "not used for mixed clips: confidence (of single clips)" in caplog.text
     with pytest.raises(DataError, match=r"clip0\+x/0 and clip0\+y/0 are of one row"):
         of_pairs(Predictions(["clip0+x/0", "clip0+y/0"], given.maps[:2]), truth)
 

@@ -223,7 +223,7 @@ def test_two_runs_are_shown_side_by_side_on_the_clips_that_both_hold(run, other)
     reading = Reading(page)
     assert reading.tags.count("article") == 5 and not reading.open
     assert "run: 40.0 %" in reading.words and reading.words.count("other: 25.0 %") == 5
-    assert f"run: solo: 1 clips that are not in all of the runs, such as {HOSTILE}5/key" in reading.words
+    assert f"run: solo: 1 clip that is not in all of the runs, such as {HOSTILE}5/key" in reading.words
     assert '"all""negative"' in reading.words  # a setting that differs
     assert all(reading.alts) and "run: 50.0 %" not in reading.words
 

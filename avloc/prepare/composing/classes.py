@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import DataError
+from avloc.naming import counted
 from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import SEVERAL, Found, Source, names_of, plain
 
@@ -97,7 +98,7 @@ def _sounds_of(
         elif not any(label in shown for label in labels):
             others[labels[0]] = [*others.get(labels[0], ()), *own]
     if several:
-        logger.warning("%d sounds have labels of more than one class; they are left out", several)
+        logger.warning("%s labels of more than one class; left out", counted(several, "sound has", "sounds have"))
     return of_class, others
 
 

@@ -15,6 +15,7 @@ from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import read_json, write_bytes, write_json
+from avloc.naming import counted
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.pool.tasks import run_tasks
 from avloc.processes import processors
@@ -87,9 +88,8 @@ def write_videos(
         for path in stale:
             path.unlink()
         if stale:
-            logger.warning(
-                "%s: %d videos were of other clips or of another motion; they are made again", folder, len(stale)
-            )
+            videos_were = counted(len(stale), "video was", "videos were")
+            logger.warning("%s: %s of other clips or of another motion; made again", folder, videos_were)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(note, about)
     missing = [one for one in todo if not one[2].exists()]

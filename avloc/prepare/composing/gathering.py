@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.endings import STILLS
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.prepare.composing.classes import Cast, join_classes
 from avloc.prepare.composing.groups import grouped, located
 from avloc.prepare.composing.natural import Marked, marked_photographs
@@ -69,7 +69,9 @@ def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool
     pools, left_out = _split(cast, places, roots, folders.groups, shares, seed)
     if twice := [file for file, why in left_out.items() if why == TWICE]:
         logger.warning(
-            "%d files are identical to a file of another class and are left out: %s", len(twice), some(twice)
+            "%s identical to a file of another class; left out: %s",
+            counted(len(twice), "file is", "files are"),
+            some(twice),
         )
     photographs = None
     if whole:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from avloc.errors import DataError
-from avloc.naming import printable, some
+from avloc.naming import counted, printable, some
 from avloc.walking import walk
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ class Found:
     def report(self, where: Path) -> None:
         """Log what was left out, in one line."""
         if self.left_out:
-            such = {reason: f" (such as {example})" for reason, example in self.examples.items()}
-            counts = (f"{count} {reason}{such.get(reason, '')}" for reason, count in sorted(self.left_out.items()))
+            such = {reason: f", such as {example}" for reason, example in self.examples.items()}
+            counts = (f"{reason} ({count}{such.get(reason, '')})" for reason, count in sorted(self.left_out.items()))
             logger.warning("%s: left out: %s", where, printable(", ".join(counts)))
 
 
@@ -87,7 +87,8 @@ def files_with(root: Path, endings: Sequence[str], expected: str) -> list[str]:
                 path = PurePosixPath(folder, file).as_posix()
                 (found if _is_text(path) else odd).append(path)
     if odd:
-        logger.warning("%s: %d names are not UTF-8, rename them: %s", root, len(odd), some(map(printable, odd)))
+        strange = counted(len(odd), "name is", "names are")
+        logger.warning("%s: %s not UTF-8; rename such files: %s", root, strange, some(map(printable, odd)))
     return sorted(found, key=natural)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from avloc.annotations.avss import COUNTS, FOLDERS, NUMBERS, numbered_classes
 from avloc.errors import DataError
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.prepare.layouts.avsbench_files import (
     Found,
     Wanted,
@@ -168,7 +168,10 @@ def _avss(root: Path, table: Path, annotations: Path) -> Shots:
         marks = semantic if semantic.pictures else coloured
         found.add(video.split, video, pictures, marks, sound, numbers, folders.several(video.frames))
     if unknown:
-        logger.warning("%s: %d object names are not classes and label nothing: %s", table, len(unknown), some(unknown))
+        strange = counted(
+            len(unknown), "object name is not a class and labels", "object names are not classes and label"
+        )
+        logger.warning("%s: %s nothing: %s", table, strange, some(unknown))
     return found
 
 

@@ -18,7 +18,7 @@ from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import regular
 from avloc.links import Bounds, target
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.id_lists import read_lists
@@ -46,8 +46,9 @@ def _without_links(root: Path, items: list[Item], follow: bool) -> list[Item]:
     }
     refuse_most(root, "listed clips", list(out.values()), len(items), FOLLOW)
     if out:
-        text = "%s: %d listed clips are links to outside the folder (%s to read them): %s"
-        log.warning(text, root, len(out), FOLLOW, some(map(target, out.values())))
+        text = "%s: %s to outside the folder (%s to read them): %s"
+        links = counted(len(out), "listed clip is a link", "listed clips are links")
+        log.warning(text, root, links, FOLLOW, some(map(target, out.values())))
     return [replace(item, facts={REFUSED: LINKED_OUT}) if item.id in out else item for item in items]
 
 

@@ -17,7 +17,7 @@ from avloc.data.clip import BoxTable
 from avloc.endings import SOUNDS, STILLS, VIDEOS
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.prepare.layouts.sample_about import About
 from avloc.prepare.layouts.shard_names import LAYOUT, find_shards, split_of, stem_of
 from avloc.prepare.layouts.tar_samples import Found, first_of, parts_of, samples_of
@@ -119,7 +119,8 @@ def read_columns(source: Path) -> Columns:
             )
         rows += [_row(number, place, one) for place, one in enumerate(found)]
     for why, count in sorted(passed.items()):
-        log.warning("%s: %d members do not belong to a sample: %s", source, count, why)
+        apart = counted(count, "member does", "members do")
+        log.warning("%s: %s not belong to a sample: %s", source, apart, why)
     _name(rows, shards)
     frames = told.get("frames_per_clip") or _usual_frames(rows)
     return _columns(root, shards, told, _whole(source, rows, frames), frames)

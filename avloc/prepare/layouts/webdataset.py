@@ -12,7 +12,7 @@ from avloc.endings import SOUNDS, STILLS, VIDEOS
 from avloc.files import file_size
 from avloc.joins import match
 from avloc.leftovers import joined
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.prepare.layouts.shard_names import find_shards, split_of, stem_of
 from avloc.prepare.layouts.tar_bytes import shard_bytes
 from avloc.prepare.layouts.tar_samples import Found, first_of, parts_of, samples_of
@@ -49,7 +49,8 @@ def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], t
     for shard in shards:
         found += samples_of(root, shard, splits.get(shard) or split_of(shard), passed)
     for why, count in sorted(passed.items()):
-        logger.warning("%s: %d members do not belong to a sample: %s", source, count, why)
+        apart = counted(count, "member does", "members do")
+        logger.warning("%s: %s not belong to a sample: %s", source, apart, why)
     _name(found)
     of_splits: dict[str, list[Entry]] = {split: [Entry(name) for name in ids] for split, (_, ids) in lists.items()}
     for one in found if not lists else ():
