@@ -77,9 +77,8 @@ def read_boxes(path: Path) -> Drawn:
     if drawn.cut:
         log.warning("%s: %s beyond the frame; clipped", path, counted(drawn.cut, "box extends", "boxes extend"))
     if drawn.unsized:
-        log.warning(
-            "%s: %d boxes in pixels without the size of their frame; assuming %d x %d", path, drawn.unsized, SIDE, SIDE
-        )
+        boxes = counted(drawn.unsized, "box", "boxes")
+        log.warning("%s: %s in pixels without the size of the frame; assuming %d x %d", path, boxes, SIDE, SIDE)
     return drawn
 
 

@@ -4,12 +4,20 @@ import os
 
 import pytest
 
-from avloc.naming import brief, first_double, printable, some, utf8_name, whole
+from avloc.naming import brief, counted, first_double, printable, some, utf8_name, whole
 
 
 def test_a_few_names_are_listed_and_dots_stand_for_the_rest():
     assert some(["a", "b"]) == "a, b" and some("abcd") == "a, b, c, ..." and some(map(str, range(3)), 2) == "0, 1, ..."
     assert some([]) == ""
+
+
+def test_what_is_counted_is_one_or_several():
+    assert [counted(number, "clip has", "clips have") for number in (0, 1, 2)] == [
+        "0 clips have",
+        "1 clip has",
+        "2 clips have",
+    ]
 
 
 def test_the_first_name_that_comes_again_is_found_in_one_pass_over_a_long_list():

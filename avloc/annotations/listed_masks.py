@@ -12,7 +12,7 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
-from avloc.naming import brief, some, utf8_name
+from avloc.naming import brief, counted, some, utf8_name
 from avloc.walking import files_in
 
 FOLDERS = ("gt_masks", "gray_masks")
@@ -60,7 +60,7 @@ def with_masks(truth: Truth, folder: Path, wanted: Mapping[str, str], least: int
     part = replace(part, masks=np.stack(list(masks.values()))[:, None], unannotated=len(truth) - len(masks))
     part.warnings = [*truth.warnings, *([str(join)] if join.left else [])]
     if broken:
-        part.warnings.append(f"{len(broken)} masks cannot be read and their clips are left out: {some(broken, 3)}")
+        part.warnings.append(f"{counted(len(broken), 'mask', 'masks')} cannot be read; left out: {some(broken, 3)}")
     return boxed(part) if not len(truth.boxes) else replace(part, boxed=True)
 
 

@@ -10,7 +10,7 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.files import Absent, Files, fractions_of_pixels, is_side, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.naming import brief, first_double, utf8_name
+from avloc.naming import brief, counted, first_double, utf8_name
 from avloc.plain_xml import xml_root
 from avloc.walking import files_in
 
@@ -177,7 +177,10 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
             corners = fractions_of_pixels([[x, y, x + w, y + h]], image["width"], image["height"])[0]
             build.box(corners, labels.get(row.get("category_id")))
     if boxes:
-        raise DataError(f"{path}: {len(boxes)} images with boxes are not listed, such as {next(iter(boxes))}")
+        raise DataError(
+            f"{path}: {counted(len(boxes), 'image with boxes is', 'images with boxes are')} not listed, such as "
+            f"{next(iter(boxes))}"
+        )
     return build.truth(by_class=True, long_ids=files, picture_sizes=np.array(sizes, np.int64).reshape(-1, 2))
 
 

@@ -95,11 +95,13 @@ def show_clip(found: "Shown", *, clip: str) -> None:
 def show_export(found: "Exported") -> None:
     table("", ["split", "clips"], [[name, f"{count:,}"] for name, count in found.splits.items()], right=(1,))
     kept = f", {found.kept} of them by an earlier run" if found.kept else ""
-    say(f"{found.out}: {found.shards} shards{kept}, {found.bytes / 2**20:,.1f} MiB")
+    say(f"{found.out}: {counted(found.shards, 'shard', 'shards')}{kept}, {found.bytes / 2**20:,.1f} MiB")
 
 
 def show_fetched(found: "Fetched") -> None:
-    say(f"{found.out}: {found.fetched} clips fetched, {found.there} already there, {found.failed} failed")
+    say(
+        f"{found.out}: {counted(found.fetched, 'clip', 'clips')} fetched, {found.there} already there, {found.failed} failed"
+    )
     for reason, count in found.reasons.items():
         say(f"  {count} x {reason}")
     if found.passing:

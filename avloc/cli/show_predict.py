@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from avloc.cli.show import say, table
+from avloc.naming import counted
 
 if TYPE_CHECKING:
     from avloc.engine.overlaid import Overlaid
@@ -15,7 +16,10 @@ def show_predicted(found: "Predicted | Overlays") -> None:
         _show_overlays(cast("Overlays", found))
         return
     found = cast("Predicted", found)
-    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips; when and where: {found.table}")
+    say(
+        f"{found.predictions}: {counted(found.frames, 'frame', 'frames')} of {counted(found.clips, 'clip', 'clips')}; "
+        f"when and where: {found.table}"
+    )
     say(f"open {found.strips}")
 
 

@@ -11,6 +11,7 @@ from avloc.engine.collect import collect
 from avloc.engine.predicting import BATCH, Frames
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
+from avloc.naming import counted
 from avloc.scoring.retrieval import LEAST, retrieval
 
 
@@ -24,7 +25,9 @@ def retrieval_of(localizer: Localizer, loader: Loader, frames: Frames, resamples
     kinds = frames.truth.sound
     rows = np.array([row for row in np.sort(first).tolist() if kinds is None or kinds[row] == "own"], np.int64)
     if len(rows) < LEAST:
-        raise AvlocError(f"--metric retrieval: {len(rows)} clips with their own sound; expected {LEAST} or more")
+        raise AvlocError(
+            f"--metric retrieval: {counted(len(rows), 'clip with its', 'clips with their')} own sound; expected {LEAST} or more"
+        )
     plan = Plan(frames.plan.clips[rows], frames.plan.picks[rows])
 
     def function(batch: Batch) -> dict[str, torch.Tensor]:

@@ -69,7 +69,7 @@ def test_a_mask_that_cannot_be_read_is_named_and_its_clip_left_out(is3):
     (is3 / "gt_masks" / f"{CAT}.jpg").write_bytes(b"no picture")
     truth = read_benchmark("is3", is3)
     assert truth.ids == [DOG] and truth.unannotated == 1
-    assert f"1 masks cannot be read and their clips are left out: {CAT}" in truth.warnings
+    assert f"1 mask cannot be read; left out: {CAT}" in truth.warnings
     (is3 / "gt_masks" / f"{DOG}.jpg").write_bytes(b"no picture")
     with pytest.raises(DataError, match="none of 2 masks can be read"):
         read_benchmark("is3", is3)

@@ -208,7 +208,7 @@ def test_a_report_of_something_else_is_refused(fake, text):
 def test_the_command_prints_counts_and_prepare_finds_the_clips(fake):
     listed = write_list(fake, f"{video('good')},0,dog barking,test", f"{video('gone')},0,dog barking,test")
     text = shown("data", "fetch", listed, "--out", fake / "out", "--jobs", 1)
-    assert "1 clips fetched, 0 already there, 1 failed" in text and "1 x unavailable" in text
+    assert "1 clip fetched, 0 already there, 1 failed" in text and "1 x unavailable" in text
     listed.rename(fake / "vggsound.csv")
     prepared = printed(
         "prepare", "vggsound", "--source", fake / "out", "--annotations", fake, "--at", 1, "--seconds", 1, "--jobs", 0,

@@ -215,7 +215,7 @@ def test_an_unfinished_export_is_not_read_as_a_whole_one(tmp_path):
 def test_the_commands_export_and_import(tmp_path):
     store = make(tmp_path / "s")
     text = shown("data", "export", store, "--to", "webdataset", "--out", tmp_path / "out", "--splits", "test")
-    assert "4" in text and "1 shards" in text
+    assert "4" in text and "1 shard," in text
     found = printed(
         "prepare", "import", "--layout", "webdataset", "--source", tmp_path / "out", "--out", tmp_path / "a"
     )
@@ -484,7 +484,7 @@ def test_archives_that_were_joined_or_end_without_their_mark_are_said_to(tmp_pat
     bytes_[place + 100] = 0xFF  # the header of the third member: Python's tarfile would end here without a word
     headless.write_bytes(bytes_)
     found = read_index(headless)
-    assert found.broken.startswith("no end of the archive after 1 samples") and list(found.samples) == ["a"]
+    assert found.broken.startswith("no end of the archive after 1 sample:") and list(found.samples) == ["a"]
 
 
 def test_bombs_are_not_read(tmp_path):

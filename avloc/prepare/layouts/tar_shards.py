@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.files import regular
+from avloc.naming import counted
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 SMALL = 1 << 24  # bytes of a text member
@@ -43,6 +44,10 @@ class Index:
     samples: dict[str, Sample] = field(default_factory=dict)
     passed: Counter[str] = field(default_factory=Counter)
     broken: str = ""
+
+    @property
+    def read(self) -> str:
+        return counted(len(self.samples), "sample", "samples")
 
 
 class _Member(tarfile.TarInfo):
@@ -83,11 +88,11 @@ def read_index(path: Path) -> Index:
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
             ended = getattr(tar, "ended_by", None)
             if not isinstance(ended, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
-                index.broken = f"no end of the archive after {len(index.samples)} samples: truncated or damaged"
+                index.broken = f"no end of the archive after {index.read}: truncated or damaged"
             elif _more(tar):
-                index.broken = f"more data after the end of the archive, which has {len(index.samples)} samples"
+                index.broken = f"more data after the end of the archive, which has {index.read}"
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
-        index.broken = f"after {len(index.samples)} samples: {str(error) or type(error).__name__}"[:200]
+        index.broken = f"after {index.read}: {str(error) or type(error).__name__}"[:200]
     return index
 
 
