@@ -29,6 +29,25 @@ def heard_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [one for one in named if isinstance(one, dict) and {"clip", "sound"} <= one.keys()]
 
 
+def seen_in(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(class, file) of the objects in a composed picture; in an unchanged photograph, all are of its file."""
+    photograph = row.get("picture")
+    usual = photograph.get("file") if isinstance(photograph, dict) else None
+    return _of_class(row.get("objects"), usual)
+
+
+def heard_from(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(class, file) of the recordings in a composed sound."""
+    for one in heard_of(row):
+        yield from _of_class(one.get("parts"), None)
+
+
+def _of_class(parts: Any, usual: Any) -> Iterator[tuple[str, str]]:
+    for one in parts if isinstance(parts, list) else ():
+        if isinstance(one, dict) and isinstance(file := one.get("file", usual), str):
+            yield str(one.get("class", "")), file
+
+
 def files_of(row: Mapping[str, Any]) -> Iterator[str]:
     """The files that the clips of a manifest line were composed of."""
     for part in (

@@ -48,17 +48,18 @@ def model_card(experiment: Experiment, run: Run) -> str:
 
 def classes_of(store: "Store") -> dict[str, dict[str, int]]:
     """For each class, the clips in which it sounds and, in composed scenes, the photographs and recordings in them."""
+    from avloc.data.scenes import heard_from, seen_in
+
     found: dict[str, dict[str, int]] = {
         name: {"clips": int(count)} for name, count in zip(store.classes, np.asarray(store.labels).sum(0), strict=True)
     }
     pictures: dict[str, set[str]] = {name: set() for name in found}
     sounds: dict[str, set[str]] = {name: set() for name in found}
     for line, _ in store.lines():
-        for thing in line.get("objects", ()):
-            pictures.get(thing.get("class", ""), set()).add(thing["file"])
-        for heard in line.get("heard", ()):
-            for part in heard.get("parts", ()):
-                sounds.get(part.get("class", ""), set()).add(part["file"])
+        for name, file in seen_in(line):
+            pictures.get(name, set()).add(file)
+        for name, file in heard_from(line):
+            sounds.get(name, set()).add(file)
     if any(pictures.values()) or any(sounds.values()):
         for name, counts in found.items():
             counts |= {"photographs": len(pictures[name]), "recordings": len(sounds[name])}

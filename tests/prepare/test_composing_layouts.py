@@ -11,6 +11,7 @@ import soundfile
 from PIL import Image, ImageDraw
 
 from avloc.data.store import Store
+from avloc.engine.model_card import classes_of
 from avloc.errors import DataError
 from avloc.prepare.composing.looking import read_picture
 from avloc.prepare.composing.masks import drawn_mask
@@ -213,6 +214,8 @@ def test_photographs_with_marked_objects_are_shown_as_they_are(tmp_path, layout)
     prepared = composed(world, tmp_path / "store", count=counts, splits=["test=1"], whole=True)
     assert prepared.failed == 0
     store = Store.open(tmp_path / "store")
+    counted = classes_of(store.split("test_pair+test_whole"))
+    assert all(0 < own["photographs"] <= 12 and own["recordings"] > 0 for own in counted.values())
     for name, sounding in (("whole", 1), ("pair", 1), ("duet", 2), ("interactive", 1), ("absent", 0)):
         part = store.split(f"test_{name}")
         for number in range(len(part)):
