@@ -57,12 +57,17 @@ class Overlay:
         return cv2.add(under, cv2.applyColorMap(big, colours)).astype(np.uint8, copy=False)
 
 
+def ramp_of(colours: str) -> NDArray[np.uint8]:
+    """(256, 3) RGB of a colour map, from low to high."""
+    ramp: Any = np.arange(256, dtype=np.uint8)[:, None]
+    names = {name: getattr(cv2, f"COLORMAP_{name.upper()}") for name in Colours.__args__}  # type: ignore[attr-defined]
+    return np.ascontiguousarray(cv2.applyColorMap(ramp, names[colours])[:, 0, ::-1], np.uint8)
+
+
 @lru_cache(maxsize=16)
 def _tables(colours: str, opacity: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """For each level, the colour times its opacity (256, 1, 3) RGB, and 255 times the remaining share of the picture."""
-    ramp: Any = np.arange(256, dtype=np.uint8)[:, None]
-    names = {name: getattr(cv2, f"COLORMAP_{name.upper()}") for name in Colours.__args__}  # type: ignore[attr-defined]
-    rgb = cv2.applyColorMap(ramp, names[colours])[..., ::-1].astype(np.float32)
+    rgb = ramp_of(colours)[:, None].astype(np.float32)
     above = np.clip((np.arange(256) / 255 - LEAST) / (1 - LEAST), 0, 1)
     strength = (above**0.7 * opacity).astype(np.float32)[:, None, None]
     clear = np.repeat((1 - strength) * 255, 3, axis=2)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from avloc.drawing import markup
 from avloc.drawing.markup import text
+from avloc.drawing.overlay import ramp_of
 from avloc.drawing.style import CSS
 
 TITLE = "Where does the sound come from?"
@@ -25,20 +26,24 @@ WHAT = (
 
 @dataclass(frozen=True)
 class Player:
-    """video, files: paths relative to the page. files: the other outputs, by title. lines: information about the video."""
+    """video, files: paths relative to the page. files: the other outputs, by title. lines: information about the video.
+    colours: of its heat maps.
+    """
 
     title: str
     video: str
     lines: Sequence[str]
     files: dict[str, str]
+    colours: str = "inferno"
 
 
 def players_page(players: Sequence[Player], failed: Sequence[str] = ()) -> str:
     """failed: a line for each unusable input."""
     cards = "\n".join(map(_card, players))
     left_out = f'<div class="notes"><b>Could not be used</b>{markup.items(failed)}</div>' if failed else ""
+    ramps = "".join(f'<i class="heat" style="background: {_gradient(one)}"></i>' for one in _colours_of(players))
     key = (
-        '<ul class="key"><li><i class="heat"></i>heat map, low to high, on one scale for each video</li>'
+        f'<ul class="key"><li>{ramps}heat map, low to high, on one scale for each video</li>'
         '<li><i class="sounding"></i>sounds</li><li><i class="silent"></i>seen, but silent</li></ul>'
     )
     return (
@@ -54,6 +59,16 @@ def players_page(players: Sequence[Player], failed: Sequence[str] = ()) -> str:
 def is_players_page(beginning: str) -> bool:
     """Whether the first characters of a file are those of such a page, from this version or an earlier one."""
     return POLICY in beginning and f"<title>{TITLE}</title>" in beginning
+
+
+def _colours_of(players: Sequence[Player]) -> list[str]:
+    return sorted({player.colours for player in players}) or [Player.colours]
+
+
+def _gradient(colours: str) -> str:
+    """CSS of a colour map, at five of its 256 levels."""
+    stops = ramp_of(colours)[[0, 64, 128, 191, 255]]
+    return f"linear-gradient(90deg, {', '.join(f'#{bytes(stop).hex()}' for stop in stops)})"
 
 
 def _card(player: Player) -> str:

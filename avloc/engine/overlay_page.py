@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from avloc.drawing.overlay import Colours
 from avloc.drawing.players_page import Player, players_page
 from avloc.engine.earlier_results import PAGE
 from avloc.engine.found_files import read_head
@@ -31,7 +32,8 @@ def _player(head: dict[str, Any], path: Path, out: Path) -> Player:
     files = {"JSON": f"{name}.json", "CSV": f"{name}.csv"}
     if ".h5" in written:
         files["maps"] = f"{name}.h5"
-    return Player(name, f"{name}.mp4", lines_of(head), files)
+    colours = head["made_with"].get("colours")
+    return Player(name, f"{name}.mp4", lines_of(head), files, colours if colours in get_args(Colours) else "inferno")
 
 
 def lines_of(head: dict[str, Any]) -> list[str]:

@@ -144,6 +144,16 @@ def test_the_page_has_a_player_for_each_and_names_what_failed(done):
     assert "no sound track" in page and "<script" not in page
 
 
+def test_the_key_of_the_page_has_the_colours_of_the_overlays(clips, tmp_path):
+    page = tmp_path / "index.html"
+    printed("predict", clips / "left.mp4", "--weights", "motion", "--out", tmp_path, "--colours", "hot", "--every", "2")
+    assert page.read_text().count("linear-gradient(90deg, #000000") == 1  # hot begins with black, inferno nearly so
+    about = tmp_path / "left.json"
+    about.write_text(about.read_text().replace('"hot"', '"another"'))
+    printed("predict", clips / "deep/mute.mkv", "--weights", "motion", "--out", tmp_path, "--every", "2")
+    assert 'style="background: linear-gradient(90deg, #000004' in page.read_text() and "#000000" not in page.read_text()
+
+
 def test_what_is_finished_is_skipped_and_other_settings_do_it_again(done, clips):
     out = Path(done["out"])
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
