@@ -112,6 +112,7 @@ def try_locate(localizer: Localizer, batch: Batch) -> None:
 
 def explained(localizer: Localizer, function: str, error: RuntimeError) -> Exception:
     """An AvlocError for tensors on two devices, or of shapes that do not fit together; any other error unchanged."""
+    # both are RuntimeErrors; PyTorch raises the second for an operation that a device does not have
     if isinstance(error, torch.OutOfMemoryError | NotImplementedError):
         return error
     found = on_other_device(localizer, function, error)

@@ -198,21 +198,19 @@ def test_a_single_video_is_a_source_too(tmp_path):
         assert (found.ok, found.failed) == (1, 0) and clips(tmp_path / name).ids == [name]
 
 
+def with_own_truth(folder, told):
+    """The split of a store made from the videos in `v` and ground truth of these clips."""
+    (folder / "mine.json").write_text(json.dumps({"clips": told}))
+    own = {"benchmark": "own", "annotations": folder / "mine.json"}
+    avloc.prepare_folder(folder / "v", folder / "s", seconds=1.0, size=32, jobs=1, **own)
+    return clips(folder / "s")
+
+
 def test_boxes_of_the_users_own_file_are_read(tmp_path):
     make_video(tmp_path / "v" / "a.mp4", 30, sound=tone(3))
     make_video(tmp_path / "v" / "b.mp4", 30, sound=tone(3))
     box = {"box": [0.25, 0, 0.75, 0.5], "class": "dog"}
-    (tmp_path / "mine.json").write_text(json.dumps({"clips": [{"id": "a", "boxes": [box]}]}))
-    avloc.prepare_folder(
-        tmp_path / "v",
-        tmp_path / "s",
-        seconds=1.0,
-        size=32,
-        benchmark="own",
-        annotations=tmp_path / "mine.json",
-        jobs=1,
-    )
-    part = clips(tmp_path / "s")
+    part = with_own_truth(tmp_path, [{"id": "a", "boxes": [box]}])
     assert part.classes == ("dog",) and part.annotated.tolist() == [[True], [False]]
     assert part.boxes.xyxy.tolist() == [pytest.approx([0.25, 0, 0.75, 0.5])]
 
@@ -227,17 +225,7 @@ def test_silent_objects_scenes_and_other_sounds_of_the_users_own_file_are_kept(t
         {"id": "b", "scene": "yard", "boxes": [{**dog, "sounding": False}], "sound": "noise"},
         {"id": "c", "boxes": [dog]},
     ]
-    (tmp_path / "mine.json").write_text(json.dumps({"clips": told}))
-    avloc.prepare_folder(
-        tmp_path / "v",
-        tmp_path / "s",
-        seconds=1.0,
-        size=32,
-        benchmark="own",
-        annotations=tmp_path / "mine.json",
-        jobs=1,
-    )
-    part, truth = clips(tmp_path / "s"), read_own_truth(tmp_path / "mine.json")
+    part, truth = with_own_truth(tmp_path, told), read_own_truth(tmp_path / "mine.json")
     stored = frames_to_score(part, "all", 0, "mine").truth
     assert part.labels.tolist() == [[False, True], [False, False], [False, True]] and part.classes == ("cat", "dog")
     assert stored.classes == truth.classes and stored.ids == truth.ids

@@ -46,13 +46,13 @@ def _loops() -> Loops | None:
     except ImportError:
         return None
     return Loops(
-        of_pixels.values_at,
-        of_pixels.raised_sum,
-        of_pixels.mask_counts,
-        of_pixels.histograms,
-        of_precision.sortable,
-        of_precision.sort_keys if _sorts_quickly(of_precision.sort_keys) else None,
-        of_precision.precisions,
+        values_at=of_pixels.values_at,
+        raised_sum=of_pixels.raised_sum,
+        mask_counts=of_pixels.mask_counts,
+        histograms=of_pixels.histograms,
+        sortable=of_precision.sortable,
+        sort_keys=of_precision.sort_keys if _sorts_quickly(of_precision.sort_keys) else None,
+        precisions=of_precision.precisions,
     )
 
 

@@ -20,7 +20,7 @@ def sortable(bits, marked, keys):  # type: ignore[no-untyped-def]
 
 
 @quick("boolean(int32[::1], float32, float32, int32[::1])")
-def digits(keys, low, high, places):  # type: ignore[no-untyped-def]
+def places_between(keys, low, high, places):  # type: ignore[no-untyped-def]
     """Write where the score of each of the keys (P,) lies between low and high to places (P,): a number of two digits, equal or
     rising with the score. False if there is no such place."""
     if not 0 < high - low < np.inf:
@@ -37,7 +37,7 @@ def digits(keys, low, high, places):  # type: ignore[no-untyped-def]
 
 
 @quick("boolean(int32[::1])")
-def finished(keys):  # type: ignore[no-untyped-def]
+def insertion_sorted(keys):  # type: ignore[no-untyped-def]
     """Sort keys (P,) that are nearly sorted by their score, by insertion; False if that takes too many moves."""
     moves = 0
     for pixel in range(1, len(keys)):
@@ -59,7 +59,7 @@ def sort_keys(keys, low, high, places, room):  # type: ignore[no-untyped-def]
     low, high: the least and the greatest score. A radix sort by two digits leaves few scores in the wrong order, unless nearly
     all of them are close together. places, room: (P,) to work in.
     """
-    if not digits(keys, low, high, places):
+    if not places_between(keys, low, high, places):
         return False
     starts = np.zeros((2, _RADIX + 1), np.int32)
     for pixel in range(len(keys)):
@@ -76,7 +76,7 @@ def sort_keys(keys, low, high, places, room):  # type: ignore[no-untyped-def]
         digit = room[pixel] >> 32
         keys[starts[1, digit]] = np.int32(room[pixel])
         starts[1, digit] += 1
-    return finished(keys)
+    return insertion_sorted(keys)
 
 
 @quick("int64(int32[::1], int32[::1], float64[::1])")
