@@ -16,6 +16,7 @@ from avloc.engine.settings import Data
 from avloc.engine.stores import content_of, open_data
 from avloc.errors import ConfigError, DataError
 from avloc.methods.base import Localizer
+from avloc.naming import counted
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -236,7 +237,8 @@ def _refuse_shared_videos(data: Data, training: Sequence[str], validation: Any) 
     shared = set(training) & set(validation.store.videos) if validation is not None else set()
     if shared:
         raise DataError(
-            f"{data.store}: splits {data.train} and {data.validation} share {len(shared)} videos ({sorted(shared)[0]} ...); "
+            f"{data.store}: splits {data.train} and {data.validation} share {counted(len(shared), 'video', 'videos')} "
+            f"({min(shared)} ...); "
             "validation must not see training videos: choose other splits"
         )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from avloc.errors import DataError
+from avloc.naming import counted
 from avloc.protocols.normalise import settled
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.scoring.pixel_inputs import refuse_unfit
@@ -64,7 +65,7 @@ def _refuse_several_maps(protocol: Protocol, task: Task) -> None:
     if protocol.unit not in _ONE_MAP or of_named_pixels or not (amount > 1 or mixed):
         return
     what = "one map per clip, on one frame" if mixed else "one map per clip"
-    found = f"here are {amount} maps per clip and {task.sources} sources"
+    found = f"here: {counted(amount, 'map', 'maps')} per clip, {counted(task.sources, 'source', 'sources')}"
     raise DataError(f"{_where(protocol)} scores {what}; {found}; choose a protocol for several sources")
 
 
@@ -77,7 +78,8 @@ def _refuse_other_amounts(protocol: Protocol, task: Task) -> None:
             f"{_where(protocol)} scores a map for each source; {what}: give as many, or `classes` (K names)"
         )
     if protocol.unit == "class" and task.given.table is None:
-        what = f"{amount} maps per clip for {len(task.truth.classes)} classes"
+        classes = counted(len(task.truth.classes), "class", "classes")
+        what = f"{counted(amount, 'map', 'maps')} per clip for {classes}"
         raise DataError(
             f"{_where(protocol)} scores maps of classes; {what}: give `assignment` (C, K) or `classes` (K names)"
         )

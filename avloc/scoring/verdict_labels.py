@@ -84,8 +84,8 @@ def count_odd_numbers(task: Task, kept: Ints, classes: int, counts: dict[str, An
     if odd:
         what = f"whole numbers from 0 to {classes - 1}"
         warnings.append(
-            f"{len(odd)} maps contain something other than {what}, such as {odd[0]}; they count as background "
-            "everywhere"
+            f"{counted(len(odd), 'map contains', 'maps contain')} something other than {what}, such as {odd[0]}, which counts "
+            "as background everywhere"
         )
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from avloc.naming import counted
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
@@ -51,7 +52,8 @@ class GreedyVerdicts:
         if matched.silent and protocol.missing == "drop":
             counts["dropped"]["no map"] = matched.silent
             counts["evaluated"] -= matched.silent
-            warnings.append(f"{matched.silent} clips for which the method gave no map are left out, as in the release")
+            silent = counted(matched.silent, "clip has", "clips have")
+            warnings.append(f"{silent} no map from the method; left out, as in the release")
             kept = np.setdiff1d(kept, todo[np.isnan(matched.of_clip[todo])])
         elif matched.silent:
             absent = np.union1d(absent, todo[np.isnan(matched.of_clip[todo])])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc import processes
 from avloc.engine.calibration import Calibration
-from avloc.naming import some
+from avloc.naming import counted, some
 from avloc.options import Ask, Config, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
@@ -103,7 +103,7 @@ def calibrate(
     shared = {*part.videos} & {*other.videos} if other is not None else None
     if shared:
         raise DataError(
-            f"{part.path}: splits {split} and {test} share {len(shared)} videos ({min(shared)} ...); "
+            f"{part.path}: splits {split} and {test} share {counted(len(shared), 'video', 'videos')} ({min(shared)} ...); "
             "choose a test split without them"
         )
     found = scores(part)
